@@ -19,8 +19,9 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, NOISE, 
 from foolscape.records.places import ROWS, RUN, RUNS, SHARDS, TIMINGS, TRAITS
 from foolscape.records.row import AnyRow, AttackResult, Control, Frames, Moved, Row
 from foolscape.records.rows import forms_of, line_bytes, truth_bytes
-from foolscape.records.run import AnyRecord, ModelRecord, RunRecord, ShardRecord, Split, TransferRecord, UniversalRecord
+from foolscape.records.run import AnyRecord, RunRecord, TransferRecord, UniversalRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import ModelRecord, ShardRecord, Split
 from foolscape.records.timings import Timing, timing_bytes
 from foolscape.records.traits import Traits, object_traits, traits_bytes
 from foolscape.run.directory.begun import as_json, write_json

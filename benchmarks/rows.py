@@ -33,8 +33,9 @@ from foolscape.records.places import ROWS, RUN, SUMMARY, Kind
 from foolscape.records.reader import read_record, read_run
 from foolscape.records.row import AnyRow, AttackResult, Control, Row
 from foolscape.records.rows import forms_of, line_bytes, truth_bytes
-from foolscape.records.run import DataRecord, ModelRecord, RunRecord, SampleRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import DataRecord, ModelRecord, SampleRecord
 from foolscape.report import write_report
 from foolscape.run.directory.begun import as_json, write_json
 from foolscape.run.directory.store import open_run
@@ -189,7 +190,11 @@ def main() -> None:
     parser.add_argument("--steps", default="open,summary", help=f"of {', '.join(STEPS)}")
     parser.add_argument("--in", dest="folder", type=Path, help="where the run is, or is to be; default: removed again")
     parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.make:
+        make(options.make, options.task, options.images)
+        return
     if options.step:
         began, spent = time.perf_counter(), time.process_time()
         STEPS[options.step](Path(options.task))
@@ -201,7 +206,9 @@ def main() -> None:
     with TemporaryDirectory() as temporary:
         directory = options.folder or Path(temporary) / "run"
         if not directory.exists():
-            make(directory, options.task, options.images)
+            # In a process of its own, too: the largest memory of a process is that of the one that began it, at least.
+            command = [sys.executable, __file__, options.task, f"--images={options.images}", f"--make={directory}"]
+            subprocess.run(command, check=True)
         size = (directory / ROWS).stat().st_size / 1e6
         print(f"{options.task}, {options.images:,} images, {size:,.0f} MB of rows", flush=True)
         for line in timed(directory, options.steps.split(",")):

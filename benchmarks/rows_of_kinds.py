@@ -33,8 +33,9 @@ from foolscape.records.chosen import chosen, scanned
 from foolscape.records.conditions import CONDITIONS
 from foolscape.records.places import MATRIX, ROWS, SLICES, SUMMARY
 from foolscape.records.reader import read_record
-from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.run import RunRecord, TransferRecord, UniversalRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import ModelRecord
 from foolscape.records.training import TrainingRecord
 from foolscape.report import write_report
 from foolscape.report.pages.transfer import write_transfer_report

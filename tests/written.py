@@ -11,9 +11,10 @@ from foolscape.records.places import ROWS, RUN, SUMMARY, Kind, place_of, safe_na
 from foolscape.records.reader import read_record
 from foolscape.records.row import AnyRow, AttackResult, Line, rows_of
 from foolscape.records.rows import forms_of, line_bytes, truth_bytes
-from foolscape.records.run import AnyRecord, DataRecord, ModelRecord, RunRecord, SampleRecord
+from foolscape.records.run import AnyRecord, RunRecord
 from foolscape.records.scan import read_rows
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import DataRecord, ModelRecord, SampleRecord
 from foolscape.records.summary import RunSummary
 from foolscape.records.timings import Timing, timing_bytes
 from foolscape.records.types import read

@@ -17,7 +17,8 @@ from foolscape.attacks.parts.constraints import L2, Linf, PixelRange
 from foolscape.attacks.parts.objectives import ObjectiveValue
 from foolscape.attacks.parts.updates import Sign
 from foolscape.attacks.registry import Settings
-from foolscape.attacks.zoo.apgd import CONSTANT, SHRINKING, Apgd, staged
+from foolscape.attacks.zoo.apgd import Apgd
+from foolscape.attacks.zoo.apgd_stages import CONSTANT, SHRINKING, staged
 from foolscape.errors import FoolscapeError
 from foolscape.pixels import Levels
 from foolscape.problem import Problem

@@ -12,6 +12,7 @@ from foolscape.data.overview.look import look_over
 from foolscape.errors import DataError, SampleError, UnknownNameError
 from foolscape.metrics.box_counts import count_boxes
 from foolscape.metrics.boxes import EVERYWHERE, Detected, everywhere
+from foolscape.metrics.matching import VOC
 from foolscape.metrics.sample import Sample
 from foolscape.metrics.tasks.detection import pooled
 from foolscape.strict import LossNote
@@ -86,7 +87,7 @@ def test_lvis_is_read_and_judged_as_it_was_annotated(tmp_path):
     samples = [Sample("", truth, found) for truth, found in zip(truths, FOUND, strict=True)]
     pool = pooled(samples, data.classes)
     np.testing.assert_allclose(pool.under(np.ones((1, 2))).coco(0)[0], want[0])
-    np.testing.assert_allclose([match.outcome.tolist() for match in pool.voc], [[[1, 0, 2, 2]], [[0, 2, 2, 1]]])
+    np.testing.assert_allclose([match.outcome[VOC].tolist() for match in pool.matches], [[1, 0, 2, 2], [1, 2, 0, 2]])
     counts = [count_boxes(truth, found, 3, 0.5) for truth, found in zip(truths, FOUND, strict=True)]
     assert [one.kept.tolist() for one in counts] == [[1, 0, 0], [0, 0, 1]]
     assert [one.fabricated.tolist() for one in counts] == [[0, 0, 0], [0, 0, 0]]

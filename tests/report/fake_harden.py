@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foolscape.records.run import HardenRecord, Split
+from foolscape.records.run import HardenRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import Split
 
 from ..written import model_record, write_run
 

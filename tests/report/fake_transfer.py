@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from foolscape.records.run import SampleRecord, TransferRecord
+from foolscape.records.run import TransferRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import SampleRecord
 from foolscape.records.transfer_summary import TransferSummary
 from foolscape.records.types import read
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from foolscape.records.run import SampleRecord, Split, UniversalRecord
+from foolscape.records.run import UniversalRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import SampleRecord, Split
 
 from ..written import model_record, write_run
 

@@ -18,8 +18,9 @@ from foolscape.metrics.youtube_vos import measure_youtube_vos
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import AnyRow, Frames, Line, Row, failure, rows_of
-from foolscape.records.run import DataRecord, RunRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import DataRecord
 from foolscape.records.types import to_json
 from tests.metrics.scored import score_davis, score_youtube_vos
 

@@ -119,7 +119,7 @@ def test_boxes_of_the_attacked_class(detect: Make) -> None:
 )
 def test_every_goal_in_words(detect: Make, goal: str, sentence: str, fate: str) -> None:
     summary = _summary(detect(goal=goal))
-    assert headline(typed(summary), typed(summary).models[0], ()).startswith(f"DAG ({goal}) ")
+    assert headline(typed(summary), typed(summary).models[0], {}).startswith(f"DAG ({goal}) ")
     assert box_tables(typed(summary))[0].notes[0] == f"Goal {goal}: {sentence}"
     assert fate in aftermath(typed(summary), typed(summary).models[0])
 

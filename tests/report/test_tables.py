@@ -18,7 +18,7 @@ from foolscape.metrics.distortion import Distortion
 from foolscape.records.row import Row
 from foolscape.records.timings import Times
 from foolscape.report import latex, markdown, print_tables
-from foolscape.report.tables.headline import headline, overview
+from foolscape.report.tables.headline import headline, largest_changes, overview
 from foolscape.report.tables.render import show
 from foolscape.report.tables.run import DASH, costs, failures, number, per_class, scores, tables
 
@@ -232,15 +232,15 @@ def test_headline_in_plain_words() -> None:
     summary = _by_hand()
     row = partial(Row, model="bundled:street-net", condition="adversarial", size=(1, 1), measured=None)
     rows = [row(id=str(n), distortion=Distortion(n, 0.0, 0.0, 1.0)) for n in (2, 4)]
-    assert headline(typed(summary), typed(summary).models[0], rows) == (
+    assert headline(typed(summary), typed(summary).models[0], largest_changes(rows)) == (
         "DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9."
     )
     conditions = summary["models"][0]["conditions"]
     conditions["adversarial"] = conditions["clean"]
     before = typed(summary)
-    assert headline(before, before.models[0], ()).startswith("DAG did not lower mIoU: 88.1 before, 88.1 after;")
+    assert headline(before, before.models[0], {}).startswith("DAG did not lower mIoU: 88.1 before, 88.1 after;")
     del conditions["adversarial"]
-    assert headline(typed(summary), typed(summary).models[0], ()) == "mIoU is 88.1 on 40 images; nothing was attacked."
+    assert headline(typed(summary), typed(summary).models[0], {}) == "mIoU is 88.1 on 40 images; nothing was attacked."
 
 
 def test_overview_of_several_models() -> None:

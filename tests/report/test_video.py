@@ -25,7 +25,8 @@ from foolscape.report import latex, markdown, print_tables, write_panel, write_r
 from foolscape.report.pictures import clips
 from foolscape.report.pictures.clip_scores import clip_score, frame_scores
 from foolscape.report.pictures.plots import Curve, Plot, plot
-from foolscape.report.tables.headline import headline
+from foolscape.report.tables.headline import headline, largest_changes
+from foolscape.report.tables.objects import listed, object_scores
 from foolscape.report.tables.run import tables
 from foolscape.report.tables.table import DASH
 
@@ -46,7 +47,7 @@ def _summary(directory: Path) -> dict[str, Any]:
 
 def _said(directory: Path) -> str:
     summary = _summary(directory)
-    return headline(typed(summary), typed(summary).models[0], read_run(directory).rows)
+    return headline(typed(summary), typed(summary).models[0], largest_changes(read_run(directory).rows))
 
 
 def _data(page: Page, name: str) -> list[str]:
@@ -290,6 +291,22 @@ def test_a_run_in_which_nothing_could_be_measured(film: Make) -> None:
     (directory / "rows.jsonl").write_text("", encoding="utf-8")
     page = page_of(directory)
     assert "No clip could be measured." in page.text
+
+
+def test_of_many_objects_those_that_lost_most_are_listed(film: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = film()
+    every = object_scores(typed(_summary(directory)).models[0])
+    lost = sorted(one.clean - one.attacked for one in every if one.clean is not None and one.attacked is not None)
+    assert "are listed" not in page_of(directory).text
+    monkeypatch.setattr("foolscape.report.tables.objects.MOST", 2)
+    found = listed(every)
+    assert sorted(one.clean - one.attacked for one in found if one.clean and one.attacked is not None) == lost[-2:]
+    text = page_of(directory).text
+    assert f"2 of {len(every)} objects are listed, those that lost most; summary.json has all." in text
+    assert all((one.name in text) == (one in found) for one in every)
+    (table,) = (one for one in tables(typed(_summary(directory))) if one.name.startswith("classes-"))
+    assert len(table.rows) == 2
+    assert "are listed" in table.remarks[0]
 
 
 def test_same_run_same_bytes(film: Make) -> None:

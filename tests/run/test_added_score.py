@@ -123,10 +123,10 @@ def test_a_score_that_is_better_low_is_raised_by_an_attack(wrong: None, monkeypa
     model = {"model": "net", "slug": "net", "samples": 2, "conditions": conditions}
     attack = {"name": "fgsm", "title": "FGSM"}
     summary = summary_with(model, attack=attack)
-    assert headline(summary, summary.models[0], []) == "FGSM raised wrong pixels from 10.0 to 90.0."
+    assert headline(summary, summary.models[0], {}) == "FGSM raised wrong pixels from 10.0 to 90.0."
     conditions["adversarial"]["wrong"] = 9.0
     summary = summary_with(model, attack=attack)
-    assert headline(summary, summary.models[0], []) == "FGSM did not raise wrong pixels: 10.0 before, 9.0 after."
+    assert headline(summary, summary.models[0], {}) == "FGSM did not raise wrong pixels: 10.0 before, 9.0 after."
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from foolscape.stores.registry import REGISTRY
 
 from ..stores.made import fresh_stores
 from ..stores.shelf import fresh_shelf
+from .elsewhere.made import store_path
 from .made import write_net, write_photos
-from .test_elsewhere import store_path
 from .test_shards import SILENT, figures, running, whole
 
 pytestmark = pytest.mark.usefixtures("examined_once")

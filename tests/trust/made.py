@@ -9,7 +9,8 @@ from typing import Any
 from foolscape.metrics.segmentation import PixelsMeasured
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTED
 from foolscape.records.row import AnyRow, Control, Row
-from foolscape.records.run import RunRecord, SampleRecord
+from foolscape.records.run import RunRecord
+from foolscape.records.subjects import SampleRecord
 from foolscape.records.types import Object
 from foolscape.run.trust.attack import attack_reasons
 from foolscape.run.trust.attacked import AttackedModel, AttackedRows

@@ -29,7 +29,7 @@ from foolscape.report.files import read_image
 from foolscape.report.form import having_form
 from foolscape.report.pictures.bound_curves import bound_curves
 from foolscape.report.pictures.gallery import chosen, photographs
-from foolscape.report.tables.headline import headline
+from foolscape.report.tables.headline import headline, largest_changes
 from foolscape.report.tables.labels import unfinished as how_far
 from foolscape.report.tables.labels import words
 from foolscape.report.tables.run import overall
@@ -278,9 +278,8 @@ class Report:
         with having_form(self.run.directory):
             summary = self.run.summary
             several = len(self.models) > 1
-            sentences = [
-                f"{model.model}: " * several + headline(summary, model, self.run.rows) for model in summary.models
-            ]
+            largest = largest_changes(self.run.rows.outlines())
+            sentences = [f"{model.model}: " * several + headline(summary, model, largest) for model in summary.models]
             pictures = [
                 PictureLine(f"{model.model}, " * several + f"{title}: {view.judged.id}", photographs(view, SIDE)[0])
                 for model in self.run.record.models

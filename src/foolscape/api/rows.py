@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import groupby
 from typing import Final, TypeAlias
 
 from torch import Tensor
@@ -60,14 +61,15 @@ def image_rows(rows: Iterable[Line], task: str, only_class: Callable[[str], int 
     """The rows of a run by model, image and, where there are several, bound, in the order in which these come.
 
     Args:
-        rows: of rows.jsonl.
+        rows: of rows.jsonl, those of a sample and model one behind the other; no others are held at a time.
         task: of the run.
         only_class: from a model to the index of the class that alone is attacked; None for all.
     """
-    by_image: dict[tuple[str, str], list[Line]] = {}
-    for row in rows:
-        by_image.setdefault((row.model or "", row.id), []).append(row)
-    return [row for (model, name), lines in by_image.items() for row in _of_image(model, name, lines, task, only_class)]
+    return [
+        row
+        for (model, name), lines in groupby(rows, key=lambda row: (row.model or "", row.id))
+        for row in _of_image(model, name, list(lines), task, only_class)
+    ]
 
 
 def _of_image(

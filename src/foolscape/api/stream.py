@@ -30,9 +30,10 @@ from foolscape.pixels import to_unit
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.places import Kind, place_of
 from foolscape.records.row import Line
-from foolscape.records.run import TRUTH, DataRecord, RunRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.stored import StoredRows
+from foolscape.records.subjects import TRUTH, DataRecord
 from foolscape.run.directory.album import Album
 from foolscape.run.directory.store import RunStore
 from foolscape.run.gradient_check import check_input_gradient

@@ -11,7 +11,20 @@ from typing import Annotated, Any, Final, cast
 import typer
 from rich.text import Text
 
-from foolscape.cli import download, harden, inspect, measure, merge, reproduce, rows, status, sweep, universal
+from foolscape.cli import (
+    check,
+    download,
+    harden,
+    listing,
+    measure,
+    merge,
+    report,
+    reproduce,
+    rows,
+    status,
+    sweep,
+    universal,
+)
 from foolscape.cli.console import DONE, ERROR, SOME_FAILED, USAGE, err_console, out_console, tell
 from foolscape.cli.flags import command, signed
 from foolscape.cli.outlet import STDERR, STDOUT
@@ -57,15 +70,15 @@ for command_made in (
     command(sweep.sweep, sweep.sweep_flags()),
     universal.apply,
     command(harden.harden, harden.harden_flags()),
-    inspect.report,
+    report.report,
     status.status,
     rows.rows,
-    signed(inspect.check, inspect.check_flags()),
+    signed(check.check, check.check_flags()),
     reproduce.reproduce,
     download.download,
 ):
     app.command()(command_made)
-app.command(name="list")(inspect.list_)
+app.command(name="list")(listing.list_)
 
 
 _CODES: Final = {SettingError: USAGE, LossError: SOME_FAILED}

@@ -10,7 +10,6 @@ from foolscape.records.index import Span
 from foolscape.records.parts import Entry, parts_in
 from foolscape.records.places import ROWS
 from foolscape.records.reader import read_record
-from foolscape.records.rows import Forms, forms_of
 from foolscape.records.run import AnyRecord
 from foolscape.records.scan import Scan, scan
 from foolscape.records.stored import RowFiles, broken, row_files
@@ -57,18 +56,18 @@ def chosen(found: Scan, model: str | None, condition: str | None, ids: Collectio
     for name in ids:
         if name not in order:
             raise SettingError(f"ids: expected ids of images of the run, got {name}")
-    forms, models = forms_of(record), models_named(record, model)
+    models = models_named(record, model)
     with row_files(rows.directory) as files:
         for one in models:
             spans = rows.of(one)
             for name in sorted(ids or spans, key=lambda name: order.get(name, len(order))):
-                for text, line in _entries(files, spans.get(name, ()), forms):
+                for text, line in _entries(files, spans.get(name, ())):
                     if condition in (None, str(line.condition), line.condition.partition("@")[0]):
                         yield text, line
 
 
-def _entries(files: RowFiles, spans: Sequence[Span], forms: Forms) -> list[Entry]:
+def _entries(files: RowFiles, spans: Sequence[Span]) -> list[Entry]:
     try:
-        return files.entries(spans, forms)
+        return files.entries(spans)
     except (OSError, ValueError) as error:
         raise broken(files.directory, str(error)) from error

@@ -18,8 +18,9 @@ from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN, FAILED
 from foolscape.records.places import ONE_FOLDER, RUNS, Kind, Layout
 from foolscape.records.row import AnyRow, Failure, Line, Row
-from foolscape.records.run import AnyRecord, ModelRecord, TransferRecord
+from foolscape.records.run import AnyRecord, TransferRecord
 from foolscape.records.schema import SCHEMA, check_schema
+from foolscape.records.subjects import ModelRecord
 from foolscape.records.types import dumped, form_of, read, to_json
 
 Key = tuple[str | None, str]

@@ -20,7 +20,7 @@ from foolscape.records.index import TAIL, Span, SpanIndex, in_file_order
 from foolscape.records.parts import Entry, PartReader
 from foolscape.records.places import ROWS
 from foolscape.records.row import Failure, Line, Row
-from foolscape.records.rows import Forms, Key, forms_of, line_in, with_truths
+from foolscape.records.rows import Forms, Key, forms_of, line_in, outline_in, with_truths
 from foolscape.records.run import AnyRecord
 
 
@@ -95,6 +95,16 @@ class StoredRows:
         places = ((self.spans[model][name], model, name) for model, name in in_file_order(self.spans))
         for lines in self._read(places):
             yield from lines
+
+    def outlines(self) -> Iterator[Line]:
+        """All rows in the order of the files, as `outline_in` reads them: without what was measured, and truths."""
+        with row_files(self.directory) as files:
+            for model, name in in_file_order(self.spans):
+                try:
+                    texts = [text for span in self.spans[model][name] for text in files.texts(span)]
+                    yield from (outline_in(text) for text in texts)
+                except (OSError, ValueError) as error:
+                    raise broken(files.directory, f"{name} on {model}: {error}") from error
 
     def ids(self, model: str | None) -> Iterable[str]:
         """The samples that are settled with a model."""
@@ -186,9 +196,9 @@ class RowFiles:
         self.tail.seek(begin)
         return [text for text in self.tail.read(count).split(b"\n") if text]
 
-    def entries(self, spans: Iterable[Span], forms: Forms) -> list[Entry]:
-        """Each line with its line break, and what it says without its truth; raises as `texts`."""
-        return [(text + b"\n", line_in(text, forms)) for span in spans for text in self.texts(span)]
+    def entries(self, spans: Iterable[Span]) -> list[Entry]:
+        """Each line with its line break, and what it says without what was measured; raises as `texts`."""
+        return [(text + b"\n", outline_in(text)) for span in spans for text in self.texts(span)]
 
     def lines(self, spans: Iterable[Span], forms: Forms) -> list[Line]:
         """What the lines say, without their truths; raises as `texts`."""

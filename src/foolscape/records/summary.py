@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from foolscape.records.run import (
-    Reference,
-)
+from foolscape.records.subjects import Reference
 from foolscape.records.types import CLOSED, Object, Text
 
 Interval = tuple[float | None, float | None] | None

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from foolscape.errors import RunError
 from foolscape.records.reader import read_object
-from foolscape.records.run import Reference
+from foolscape.records.subjects import Reference
 from foolscape.records.summary import Interval
 from foolscape.records.types import CLOSED, Object, Text, read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foolscape.records.run import Reference
+from foolscape.records.subjects import Reference
 from foolscape.records.summary import LostImage, Trust
 from foolscape.records.types import CLOSED, Object, Text
 

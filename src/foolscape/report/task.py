@@ -13,7 +13,7 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, Condition
 from foolscape.records.places import ONE_FOLDER, Kind, Layout
 from foolscape.records.reader import Run
 from foolscape.records.row import AnyRow
-from foolscape.records.run import TRUTH, ModelRecord
+from foolscape.records.subjects import TRUTH, ModelRecord
 from foolscape.records.types import Object
 from foolscape.report.files import Pixels
 

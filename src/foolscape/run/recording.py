@@ -10,8 +10,9 @@ import torch
 
 from foolscape.attacks.names import NONE
 from foolscape.attacks.plan import Plan
-from foolscape.records.run import CLEAN_PREDICTION, TRUTH, DataRecord, RunRecord, SampleRecord, ShardRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import CLEAN_PREDICTION, TRUTH, DataRecord, SampleRecord, ShardRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions

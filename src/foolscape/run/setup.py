@@ -26,7 +26,7 @@ from foolscape.extras import need
 from foolscape.metrics.eval_classes import indices_of
 from foolscape.models.common.class_map import shortly
 from foolscape.models.common.class_match import ClassMatch, meet
-from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
+from foolscape.records.subjects import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
 from foolscape.run.known import Known
 from foolscape.run.settings.bounds import at_largest

@@ -13,7 +13,7 @@ from foolscape.disk import read_file
 from foolscape.errors import SettingError
 from foolscape.in_place import found_at
 from foolscape.records.places import TIMINGS
-from foolscape.records.run import ShardRecord
+from foolscape.records.subjects import ShardRecord
 from foolscape.records.timings import seconds_in
 from foolscape.run.elsewhere.fetching import content_at
 from foolscape.run.settings.resources import Resources, parts_of

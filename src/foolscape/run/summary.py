@@ -16,10 +16,11 @@ from foolscape.metrics.score import Measure, TaskScores, scores_of
 from foolscape.metrics.sums import Sums
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, IN_FLOAT, Condition
 from foolscape.records.row import AnyRow, Line, rows_of
-from foolscape.records.run import DataRecord, ModelRecord, RunRecord
+from foolscape.records.run import RunRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.sentences import OF_EVERY_RUN
 from foolscape.records.stored import Rows, as_rows
+from foolscape.records.subjects import DataRecord, ModelRecord
 from foolscape.records.types import Object, dumped, to_json
 from foolscape.run.scores.controls import ControlSizes
 from foolscape.run.scores.minimum import CONVENTIONS as MINIMUM_CONVENTIONS

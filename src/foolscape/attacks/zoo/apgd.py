@@ -6,11 +6,9 @@ Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Final
 
 import torch
@@ -21,6 +19,7 @@ from foolscape.attacks.parts.updates import Direction, Sign, State, StepContext,
 from foolscape.attacks.plan import Plan, Scope
 from foolscape.attacks.registry import COMPARES, register
 from foolscape.attacks.zoo import options as o
+from foolscape.attacks.zoo.apgd_stages import CONSTANT, FEWEST_STAGED, SHRINKING, Stage, staged
 from foolscape.attacks.zoo.family import Bounded, bounded
 from foolscape.errors import SettingError
 from foolscape.problem import Problem
@@ -31,57 +30,6 @@ MOMENTUM: Final = 0.75
 
 _ENOUGH: Final = 0.75
 """rho of the paper: the share of steps that must raise the objective if the step is to stay as it is."""
-
-CONSTANT: Final = ((1.0, 1),)
-"""One stage."""
-
-SHRINKING: Final = ((2.0, 3), (1.5, 3), (1.0, 4))
-"""SEA's red-eps: radii as multiples of eps, and the shares of the steps taken in them."""
-
-
-FEWEST_STAGED: Final = 10
-"""Steps of a bound that shrinks at 3 : 3 : 4 of them."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Steps taken under one radius.
-
-    Attributes:
-        begin, end: the first step, and the first of the next stage.
-        radius: as a multiple of the constraint's.
-        checkpoints: steps before which the step's size is judged; each with the number of steps since the last one.
-    """
-
-    begin: int
-    end: int
-    radius: float
-    checkpoints: dict[int, int]
-
-
-def staged(steps: int, shares: Sequence[tuple[float, int]]) -> tuple[Stage, ...]:
-    """Stages of `steps` steps in all, from (radius, share) pairs; each needs at least one step."""
-    whole, spent, ends = sum(share for _, share in shares), 0, [0]
-    for _, share in shares:
-        spent += share
-        ends.append(round(steps * spent / whole))
-    return tuple(
-        Stage(begin, end, radius, _checkpoints(begin, end))
-        for (begin, end), (radius, _) in zip(pairwise(ends), shares, strict=True)
-    )
-
-
-def _checkpoints(begin: int, end: int) -> dict[int, int]:
-    """At the shares p of the steps: p_0 = 0, p_1 = .22, p_{j+1} = p_j + max(p_j - p_{j-1} - .03, .06)."""
-    lengths, before, share, last = {}, 0.0, 0.22, begin
-    while share < 1:
-        # 0.57 * 100 is a little more than 57 in floats.
-        at = begin + math.ceil(round(share * (end - begin), 9))
-        if last < at < end:
-            lengths[at] = at - last
-            last = at
-        before, share = share, share + max(share - before - 0.03, 0.06)
-    return lengths
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from foolscape.attacks.plan import AttackMemory, Plan, Scope
 from foolscape.attacks.registry import COMPARES, register
 from foolscape.attacks.zoo import options as o
 from foolscape.attacks.zoo.annealed import annealed
-from foolscape.attacks.zoo.apgd import FEWEST_STAGED, apgd
+from foolscape.attacks.zoo.apgd import apgd
+from foolscape.attacks.zoo.apgd_stages import FEWEST_STAGED
 from foolscape.errors import SettingError
 from foolscape.pixels import Levels
 from foolscape.tasks.base import DETECTION, SEGMENTATION, VIDEO

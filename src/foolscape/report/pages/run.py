@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from foolscape.records.conditions import ADVERSARIAL
 from foolscape.records.reader import Run, read_run
-from foolscape.records.run import DataRecord, ModelRecord
+from foolscape.records.subjects import DataRecord, ModelRecord
 from foolscape.records.summary import ModelSummary
 from foolscape.records.timings import times_of
 from foolscape.records.types import Object, to_json
@@ -26,10 +26,10 @@ from foolscape.report.pictures.gallery import Gallery, css, gallery, swatches
 from foolscape.report.pictures.minimum_curves import minimum_plots
 from foolscape.report.tables import run as tables
 from foolscape.report.tables.bounds import model_at
-from foolscape.report.tables.headline import aftermath, headline, overview
+from foolscape.report.tables.headline import aftermath, headline, largest_changes, overview
 from foolscape.report.tables.kept import kept_pictures
 from foolscape.report.tables.labels import conventions, reference_notes, unfinished, words
-from foolscape.report.tables.objects import object_scores
+from foolscape.report.tables.objects import object_scores, unlisted
 from foolscape.report.tables.slices import of_run, slice_block
 from foolscape.report.tables.table import counted, number
 from foolscape.report.tables.trust import headline_of
@@ -86,14 +86,18 @@ def render(run: Run) -> str:
     reels = report_of(summary.task).reels
     shown = record.kept != "none"
     videos = reels(run, record.models) if reels is not None and shown else {}
-    parts = tuple(_part(run, model, settings[model.slug], videos.get(model.slug)) for model in summary.models)
+    largest = largest_changes(run.rows.outlines())
+    parts = tuple(
+        _part(run, model, settings[model.slug], headline(summary, model, largest), videos.get(model.slug))
+        for model in summary.models
+    )
     overall = tables.overall(summary, times_of(run.directory, record))
     terms = words(summary)
     (per_class_note,) = conventions(summary, terms.parts.key)
     beside = " ".join([*(note for table in overall for note in (*table.remarks, *table.notes)), per_class_note])
     figures = summary.conventions.values() if any(model.conditions for model in summary.models) else ()
     return template("video.html.j2" if videos else "report.html.j2").render(
-        title=_title(run),
+        title=parts[0].sentence if len(parts) == 1 else overview(summary),
         unfinished=unfinished(summary),
         kicker=_kicker(run),
         parts=parts,
@@ -111,6 +115,7 @@ def render(run: Run) -> str:
         by_class=terms.parts.score,
         noun=terms.parts.noun,
         per_class_note=per_class_note,
+        unlisted=list(dict.fromkeys(text for model in summary.models for text in unlisted(model))),
         conventions=[text for text in figures if text not in beside],
         version=record.foolscape,
         script_hash=_script_hash(),
@@ -123,21 +128,16 @@ def _script_hash() -> str:
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 
-def _title(run: Run) -> str:
-    models = run.summary.models
-    return headline(run.summary, models[0], run.rows) if len(models) == 1 else overview(run.summary)
-
-
 def _kicker(run: Run) -> str:
     data = run.summary.data
     where = " ".join(str(data[key]) for key in ("spec", "split") if data.get(key))
     return f"{run.summary.task}, {counted(data['samples'], words(run.summary).unit)} of {where}"
 
 
-def _part(run: Run, model: ModelSummary, settings: ModelRecord, reel: Reel | None) -> ModelPart:
+def _part(run: Run, model: ModelSummary, settings: ModelRecord, sentence: str, reel: Reel | None) -> ModelPart:
     labels = palette(settings.colours, 256)
     colours = dict(swatches(settings)) | {one.name: css(labels[min(one.label, 255)]) for one in object_scores(model)}
-    scores = tables.class_scores(model)
+    scores = tables.listed_scores(model)
     bars = tuple(
         Bar(
             name=name,
@@ -151,7 +151,7 @@ def _part(run: Run, model: ModelSummary, settings: ModelRecord, reel: Reel | Non
     )
     return ModelPart(
         name=model.model,
-        sentence=headline(run.summary, model, run.rows),
+        sentence=sentence,
         aftermath=aftermath(run.summary, model),
         bars=bars,
         bars_open=len(bars) <= _OPEN_CLASSES,

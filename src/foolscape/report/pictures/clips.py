@@ -9,7 +9,7 @@ from typing import Final
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, CONDITIONS, PERMUTED, label_of
 from foolscape.records.reader import Run
 from foolscape.records.row import rows_of
-from foolscape.records.run import ModelRecord
+from foolscape.records.subjects import ModelRecord
 from foolscape.report.pictures.clip_scores import frame_scores, object_score
 from foolscape.report.pictures.figures import SIDE
 from foolscape.report.pictures.film import Film

@@ -12,8 +12,8 @@ from foolscape.records.conditions import ADVERSARIAL, CLEAN, largest_bound
 from foolscape.records.places import Kind, Layout
 from foolscape.records.reader import Run
 from foolscape.records.row import Line, rows_of
-from foolscape.records.run import ModelRecord
 from foolscape.records.stored import Rows
+from foolscape.records.subjects import ModelRecord
 from foolscape.records.types import Object
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures

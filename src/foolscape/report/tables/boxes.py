@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foolscape.records.conditions import label_of
-from foolscape.records.run import CLEAN_PREDICTION
+from foolscape.records.subjects import CLEAN_PREDICTION
 from foolscape.records.summary import ModelSummary, RunSummary
 from foolscape.report.tables.labels import conventions, goal_note
 from foolscape.report.tables.table import DASH, Cell, Table, number, present

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
@@ -33,7 +33,7 @@ def attack_title(attack: Object) -> str:
     return f"{title} ({aim})" if aim else title
 
 
-def headline(summary: RunSummary, model: ModelSummary, rows: Iterable[Line]) -> str:
+def headline(summary: RunSummary, model: ModelSummary, largest: Mapping[str, float]) -> str:
     """What happened to one model.
 
     For example: DAG cut mIoU from 88.1 to 3.2 with changes of at most 4 grey levels; the same changes shuffled: 87.9.
@@ -41,7 +41,7 @@ def headline(summary: RunSummary, model: ModelSummary, rows: Iterable[Line]) -> 
     Args:
         summary: `summary.json`.
         model: one of its `models`; of several bounds the largest is told.
-        rows: the lines of `rows.jsonl`; the largest change is in them alone.
+        largest: as of `largest_changes`.
     """
     terms, model = words(summary), model_at(model)
     conditions = model.conditions
@@ -63,7 +63,7 @@ def headline(summary: RunSummary, model: ModelSummary, rows: Iterable[Line]) -> 
     else:
         result = f"{attack} did not {infinitive} {score}: {number(clean, 1)} before, {number(attacked, 1)} after"
     control = "" if shuffled is None else f"; the same changes shuffled: {number(shuffled, 1)}"
-    return f"{result}{_largest(model, rows, terms.changed)}{control}."
+    return f"{result}{_largest(largest.get(model.model), terms.changed)}{control}."
 
 
 def aftermath(summary: RunSummary, model: ModelSummary) -> str:
@@ -121,9 +121,16 @@ def _range(score: str, conditions: Iterable[Scores | None]) -> str | None:
     return low if low == high else f"{low}{DASH}{high}"
 
 
-def _largest(model: ModelSummary, rows: Iterable[Line], where: str) -> str:
-    own = (row for row in rows if isinstance(row, Row) and row.model == model.model)
-    most = max((row.distortion.linf_levels for row in own if row.distortion is not None), default=None)
+def largest_changes(rows: Iterable[Line]) -> dict[str, float]:
+    """By model the largest change of an image in grey levels, which rows alone tell."""
+    largest: dict[str, float] = {}
+    for row in rows:
+        if isinstance(row, Row) and row.distortion is not None:
+            largest[row.model] = max(largest.get(row.model, 0), row.distortion.linf_levels)
+    return largest
+
+
+def _largest(most: float | None, where: str) -> str:
     if most is None:
         return ""
     return f" with changes of at most {most:.0f} grey level{'s' * (most != 1)}{where}"

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from foolscape.metrics.score import Measure, Parts, Score, scores_of
 from foolscape.records.conditions import MEANINGS
-from foolscape.records.run import CLEAN_PREDICTION, Reference
 from foolscape.records.sentences import OF_EVERY_RUN
+from foolscape.records.subjects import CLEAN_PREDICTION, Reference
 from foolscape.records.summary import RunSummary
 from foolscape.report.task import report_of
 from foolscape.tasks.base import task_named

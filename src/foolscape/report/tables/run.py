@@ -20,7 +20,7 @@ from foolscape.report.tables.boxes import box_tables
 from foolscape.report.tables.labels import conventions, reference_notes, sentences_of, unfinished, words
 from foolscape.report.tables.minimum import minimum_tables
 from foolscape.report.tables.objectives import several
-from foolscape.report.tables.objects import object_scores
+from foolscape.report.tables.objects import listed, object_scores, unlisted
 from foolscape.report.tables.table import (
     DASH,
     TIMES,
@@ -156,7 +156,7 @@ def per_class(summary: RunSummary, model: ModelSummary) -> Table:
     only_class = summary.attack.get("only_class")
     rows = []
     parts = words(summary).parts
-    for name, clean, adversarial in class_scores(model):
+    for name, clean, adversarial in listed_scores(model):
         cells = [Cell(name, ("attacked",) if name == only_class else ()), Cell(number(clean, 1))]
         if attacked:
             difference = None if clean is None or adversarial is None else adversarial - clean
@@ -171,7 +171,15 @@ def per_class(summary: RunSummary, model: ModelSummary) -> Table:
         headers=tuple(Cell(header, () if header == parts.noun else ("%",)) for header in names),
         rows=tuple(rows),
         notes=conventions(summary, parts.key),
+        remarks=unlisted(model),
     )
+
+
+def listed_scores(model: ModelSummary) -> list[tuple[str, float | None, float | None]]:
+    """As `class_scores`, but of many objects some."""
+    if objects := object_scores(model):
+        return [(one.name, one.clean, one.attacked) for one in listed(objects)]
+    return class_scores(model)
 
 
 def class_scores(model: ModelSummary) -> list[tuple[str, float | None, float | None]]:

@@ -14,7 +14,7 @@ from foolscape.metrics.sample import Sample
 from foolscape.metrics.slices.objects import OBJECTS_FOUND
 from foolscape.records.conditions import ADVERSARIAL, CLEAN, PERMUTED
 from foolscape.records.places import Kind
-from foolscape.records.run import ModelRecord
+from foolscape.records.subjects import ModelRecord
 from foolscape.report.files import Pixels, read_image
 from foolscape.report.pictures import figures
 from foolscape.report.pictures.boxes import TAGS, Mark, draw_boxes

@@ -13,8 +13,9 @@ from foolscape.disk import write_file
 from foolscape.errors import RunError
 from foolscape.records.places import RUN
 from foolscape.records.reader import read_json
-from foolscape.records.run import AnyRecord, HardenRecord, RunRecord, SampleRecord, UniversalRecord, record_in
+from foolscape.records.run import AnyRecord, HardenRecord, RunRecord, UniversalRecord, record_in
 from foolscape.records.scan import scan
+from foolscape.records.subjects import SampleRecord
 from foolscape.records.types import Object, dumped, form_of
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.lock import strangers

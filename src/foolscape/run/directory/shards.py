@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from foolscape.records.places import SHARD
-from foolscape.records.run import AnyRecord, ShardRecord
+from foolscape.records.run import AnyRecord
 from foolscape.records.schema import SCHEMA
 from foolscape.records.shard import ShardDone
+from foolscape.records.subjects import ShardRecord
 from foolscape.records.types import Object, dumped, to_json
 from foolscape.run.directory.store import RunStore
 

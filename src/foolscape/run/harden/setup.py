@@ -15,8 +15,9 @@ from foolscape.data.mapped import with_class_map
 from foolscape.data.sample import SegmentationData
 from foolscape.errors import DataError, ModelError, SettingError
 from foolscape.models.common.wrappers import ModuleSegmenter
-from foolscape.records.run import HardenRecord, Split
+from foolscape.records.run import HardenRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import Split
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.harden.config import HardenConfig

@@ -13,7 +13,8 @@ from foolscape.in_place import found_at
 from foolscape.paths import real
 from foolscape.records.places import RUN, SHARDS
 from foolscape.records.reader import read_record
-from foolscape.records.run import AnyRecord, ShardRecord
+from foolscape.records.run import AnyRecord
+from foolscape.records.subjects import ShardRecord
 from foolscape.run.directory.shards import shard_of
 from foolscape.run.directory.siblings import unlike
 from foolscape.stores.path import StorePath

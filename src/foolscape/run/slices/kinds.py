@@ -9,9 +9,10 @@ from foolscape.records.conditions import ADVERSARIAL, Condition
 from foolscape.records.places import MATRIX, RUNS
 from foolscape.records.reader import read_record, read_result
 from foolscape.records.row import Line
-from foolscape.records.run import ModelRecord, RunRecord, TransferRecord, UniversalRecord
+from foolscape.records.run import RunRecord, TransferRecord, UniversalRecord
 from foolscape.records.scan import read_rows
 from foolscape.records.stored import Rows, as_rows
+from foolscape.records.subjects import ModelRecord
 from foolscape.records.transfer_summary import TransferSummary
 from foolscape.run.slices.make import Sliced
 from foolscape.run.slices.measured import MeasuredModel

@@ -22,8 +22,9 @@ from foolscape.records import conditions
 from foolscape.records.conditions import Condition
 from foolscape.records.places import Kind, safe_name
 from foolscape.records.row import AnyRow, Line, rows_of
-from foolscape.records.run import AnyRecord, ModelRecord
+from foolscape.records.run import AnyRecord
 from foolscape.records.stored import Rows
+from foolscape.records.subjects import ModelRecord
 
 _PACKAGE: Final = "foolscape.run.slices.tasks"
 

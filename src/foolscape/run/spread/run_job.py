@@ -16,8 +16,9 @@ from foolscape.cluster.leases import LeaseSettings
 from foolscape.errors import FoolscapeError, RunError
 from foolscape.memory import halving
 from foolscape.models.common.attention import attention
-from foolscape.records.run import AnyRecord, RunRecord, ShardRecord
+from foolscape.records.run import AnyRecord, RunRecord
 from foolscape.records.stored import StoredRows
+from foolscape.records.subjects import ShardRecord
 from foolscape.run.compiling import compiled
 from foolscape.run.directory.agreement import differences
 from foolscape.run.directory.begun import as_comparable

@@ -9,8 +9,8 @@ from itertools import combinations
 from foolscape.errors import DataError
 from foolscape.metrics.score import scores_of
 from foolscape.records.conditions import CLEAN
-from foolscape.records.run import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import CLEAN_PREDICTION, TRUTH, ModelRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.recording import recorded_attack

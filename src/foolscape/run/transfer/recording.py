@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from foolscape.records.run import SampleRecord, ShardRecord, TransferRecord
+from foolscape.records.run import TransferRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import SampleRecord, ShardRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.transfer.matrix import Network

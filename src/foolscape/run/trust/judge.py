@@ -8,7 +8,8 @@ from typing import Any
 
 from foolscape.records.beside import AnyProbes, AnyWiring
 from foolscape.records.row import Failure
-from foolscape.records.run import AnyRecord, ModelRecord, RunRecord
+from foolscape.records.run import AnyRecord, RunRecord
+from foolscape.records.subjects import ModelRecord
 from foolscape.records.types import Object
 from foolscape.run.directory.store import RunStore
 from foolscape.run.settings.words import from_python, in_python, is_live

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -43,6 +43,7 @@ from foolscape.run.settings.shown import ATTACK, DATA, LEARNING, OptionHelp
 if TYPE_CHECKING:
     from foolscape.attacks.parts.objectives import Objective
     from foolscape.attacks.universal.learn import LearnConfig
+from foolscape.run.universal.presets import PRESETS, LearningPreset
 
 MAIN = "main"
 Preset = Literal["ours", "paper", "notebook"]
@@ -168,7 +169,7 @@ class UniversalConfig(BaseModel):
     @property
     def points(self) -> tuple[CurvePoint, ...]:
         """The tile that was asked for, first, and those of the curves."""
-        omega = _PRESETS[self.preset].omega if self.omega is None else self.omega
+        omega = PRESETS[self.preset].omega if self.omega is None else self.omega
         along_eps = (CurvePoint(f"eps-{_short(eps)}", eps, omega) for eps in self.sweep_eps if eps != self.eps)
         along_omega = (CurvePoint(f"omega-{share:g}", self.eps, share) for share in self.sweep_omega if share != omega)
         return tuple(dict.fromkeys((CurvePoint(MAIN, self.eps, omega), *along_eps, *along_omega)))
@@ -182,7 +183,7 @@ class UniversalConfig(BaseModel):
     @property
     def mirrors(self) -> bool:
         """Whether mirror images are learnt from."""
-        return _PRESETS[self.preset].mirror if self.mirror is None else self.mirror
+        return PRESETS[self.preset].mirror if self.mirror is None else self.mirror
 
     def tile_for(self, image: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the tile, for a first training image of this size.
@@ -196,7 +197,7 @@ class UniversalConfig(BaseModel):
         if self.tile is not None:
             return self.tile
         height, width = image
-        parts = 1 if self.target.partition(":")[0] in PICTURES else _PRESETS[self.preset].parts
+        parts = 1 if self.target.partition(":")[0] in PICTURES else PRESETS[self.preset].parts
         # To a multiple of what most networks shrink by, so that all copies lie alike on their grid.
         return height, min(width, -(-width // (parts * _GRID)) * _GRID)
 
@@ -204,7 +205,7 @@ class UniversalConfig(BaseModel):
         """How the tile of a point is learnt."""
         from foolscape.attacks.universal.learn import LearnConfig, UniversalLoss
 
-        preset = _PRESETS[self.preset]
+        preset = PRESETS[self.preset]
         step = preset.step if preset.steps_in_levels else preset.step * point.eps.unit
         return LearnConfig(
             pull=UniversalLoss(objective=self._objective(preset, task), omega=point.omega, balance=preset.balance),
@@ -217,7 +218,7 @@ class UniversalConfig(BaseModel):
             shifts=preset.shifts if self.shifts is None else self.shifts,
         )
 
-    def _objective(self, preset: _Preset, task: Task) -> Objective:
+    def _objective(self, preset: LearningPreset, task: Task) -> Objective:
         from foolscape.run.universal.record import universal_of
         from foolscape.run.universal.targets import UNTARGETED
 
@@ -235,46 +236,8 @@ class UniversalConfig(BaseModel):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Preset:
-    """See `UniversalLoss`, `ConfidenceCappedLoss` and `LearnConfig`.
-
-    Attributes:
-        step: a share of eps unless it `steps_in_levels`, in [0, 1].
-        parts: how many tiles lie side by side in an image; see `UniversalConfig.tile_for`.
-    """
-
-    omega: float
-    tau: float
-    bend: float
-    balance: float | None
-    step: float
-    steps_in_levels: bool
-    epochs: int
-    batch: int | None
-    momentum: float
-    adaptive: bool
-    shifts: bool
-    mirror: bool
-    parts: int
-
-
 _GRID = 8
 """Pixels."""
-
-_PAPER = _Preset(
-    omega=0.9999, tau=0.75, bend=0.0, balance=None, step=1 / 255, steps_in_levels=True, epochs=60, batch=None,
-    momentum=0.0, adaptive=False, shifts=False, mirror=False, parts=1,
-)  # fmt: skip
-
-_PRESETS: dict[str, _Preset] = {
-    "paper": _PAPER,
-    "notebook": replace(_PAPER, omega=0.9, epochs=100),
-    "ours": _Preset(
-        omega=0.6, tau=1.0, bend=0.5, balance=0.5, step=0.1, steps_in_levels=False, epochs=20, batch=4,
-        momentum=0.9, adaptive=True, shifts=False, mirror=True, parts=8,
-    ),
-}  # fmt: skip
 
 
 def _short(eps: Levels) -> str:
@@ -286,8 +249,8 @@ def make_universal_config(settings: dict[str, object]) -> UniversalConfig:
     refuse_unknown(UniversalConfig, settings)
     refuse_several(settings, "a universal perturbation is learnt within one")
     preset = settings.get("preset", "ours")
-    if preset not in _PRESETS:
-        raise unknown("preset", str(preset), _PRESETS)
+    if preset not in PRESETS:
+        raise unknown("preset", str(preset), PRESETS)
     if settings.get("train_split") == settings.get("test_split"):
         raise SettingError(
             f"test_split: expected another split than the training one, got {settings.get('test_split')!r} for both; "

@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 import torch
 
-from foolscape.records.run import SampleRecord, Split, UniversalRecord
+from foolscape.records.run import UniversalRecord
 from foolscape.records.schema import SCHEMA
+from foolscape.records.subjects import SampleRecord, Split
 from foolscape.run.directory.agreement import digest_of
 from foolscape.run.directory.algorithms import algorithms, versions
 from foolscape.run.universal.config import UniversalConfig

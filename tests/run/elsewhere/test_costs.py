@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,11 @@ from foolscape.run.elsewhere.fetching import content_at
 from foolscape.run.settings.resources import parts_of
 from foolscape.stores.folder import folder_at
 
-from ..stores.made import fresh_stores
-from ..stores.shelf import Shelf, fresh_shelf
-from .made import write_net, write_photos
-from .test_elsewhere import OUT, carried, store_path
-from .test_siblings import part
+from ...stores.shelf import Shelf
+from ..test_siblings import part
+from .made import OUT, carried, store_path
 
 pytestmark = pytest.mark.usefixtures("examined_once")
-
-
-@pytest.fixture(autouse=True)
-def stores(tmp_path: Path) -> Iterator[None]:
-    with fresh_stores(tmp_path / "cache"), fresh_shelf():
-        yield
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> dict[str, Any]:
-    photos = write_photos(tmp_path / "photos", 4)
-    return {"models": [f"{write_net(tmp_path)}:net"], "data": f"folder:{photos}", "attack": "pgd", "steps": 2,
-            "probes": 0}  # fmt: skip
 
 
 def samples(place: Path) -> list[int]:

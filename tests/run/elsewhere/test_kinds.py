@@ -12,12 +12,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from foolscape.cli.console import DISTRUST, DONE
 
-from ..stores.made import fresh_stores
-from ..stores.shelf import Shelf, contents, fresh_shelf
-from .made import write_net, write_photos
-from .test_elsewhere import CLOCK, folder, other_machine
-from .test_harden import setting
-from .test_manners import foolscape
+from ...stores.made import fresh_stores
+from ...stores.shelf import Shelf, contents, fresh_shelf
+from ..made import write_net, write_photos
+from ..test_harden import setting
+from ..test_manners import foolscape
+from .made import CLOCK, folder, other_machine
 
 pytestmark = [pytest.mark.usefixtures("examined_once"), pytest.mark.slow]
 

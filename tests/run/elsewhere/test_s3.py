@@ -23,11 +23,11 @@ from foolscape.run.elsewhere.ledger import BESIDE, PIECES, chains_in, ledger_pla
 from foolscape.stores.folder import StoreFolder, folder_at
 from foolscape.stores.path import StorePath
 
-from ..stores.made import fresh_stores
-from ..stores.servers import SECRET, environment, no_store, put_s3, s3_server
-from .made import write_net, write_photos
-from .test_elsewhere import figures, folder, other_machine
-from .test_manners import foolscape
+from ...stores.made import fresh_stores
+from ...stores.servers import SECRET, environment, no_store, put_s3, s3_server
+from ..made import write_net, write_photos
+from ..test_manners import foolscape
+from .made import figures, folder, other_machine
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -51,7 +51,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def settings(server: str, tmp_path: Path) -> Iterator[None]:
+def stores(server: str, tmp_path: Path) -> Iterator[None]:
     with environment(server), fresh_stores(tmp_path / "cache"):
         yield
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,14 @@ import pytest
 from foolscape.cli.console import DONE, ERROR, NOBODY
 from foolscape.errors import OutOfTimeError, RunError
 from foolscape.run.directory.lock import release, reserve
-from foolscape.run.elsewhere import owner
 from foolscape.run.elsewhere.home import Home, home_of
 from foolscape.run.elsewhere.leftover import OLD, Use, leftover_of
 
-from ..stores.made import fresh_stores
-from ..stores.shelf import Shelf, fresh_shelf
-from .made import write_net, write_photos
-from .test_elsewhere import OUT, carried, other_machine, store_path
-from .test_manners import foolscape
+from ...stores.shelf import Shelf
+from ..test_manners import foolscape
+from .made import OUT, carried, other_machine, store_path
 
 pytestmark = pytest.mark.usefixtures("examined_once")
-
-
-@pytest.fixture(autouse=True)
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv(owner.LEASE, "0.6")
-    monkeypatch.setattr("foolscape.stores.patience._PAUSE", 0.0)
-    with fresh_stores(tmp_path / "cache"), fresh_shelf():
-        yield
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> dict[str, Any]:
-    photos = write_photos(tmp_path / "photos", 3)
-    return {"models": [f"{write_net(tmp_path)}:net"], "data": f"folder:{photos}", "attack": "pgd", "steps": 2,
-            "probes": 0}  # fmt: skip
 
 
 def home() -> Home:
