@@ -85,6 +85,7 @@ def test_what_only_this_process_has_is_refused_with_the_way_on(tmp_path: Path, m
 def test_a_grid_from_python_is_that_of_its_file(tmp_path: Path, given: dict[str, Any]) -> None:
     grid = {"models": [given["model"]], "data": [given["data"]], "attacks": [ATTACK, "fgsm?eps=4/255"], "probes": 0}
     done = fs.sweep(grid, tmp_path / "grid")
+    assert done.record.command == (f'fs.sweep(grid, out="{tmp_path / "grid"}")',)
     assert done.finished
     assert [row.cell for row in done.rows] == [cell.name for cell in done.cells]
     first = done.cells[0]

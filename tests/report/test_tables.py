@@ -280,3 +280,9 @@ def test_no_run_and_damaged_and_newer_runs_are_refused(make: Make, tmp_path: Pat
 def test_hostile_text_is_hostile() -> None:
     assert "<script>" in HOSTILE
     assert "\x1b" in HOSTILE
+
+
+def test_a_directory_of_parts_is_told_with_the_way_on(tmp_path: Path) -> None:
+    (tmp_path / "shards" / "1-of-2").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"with run\.json, got the parts of one, .*`foolscape merge .*` makes the whole"):
+        print_tables(tmp_path, Console(file=io.StringIO()))

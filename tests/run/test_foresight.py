@@ -52,14 +52,26 @@ def took(raw: float, told: float, seconds: float, kind: str = "own pgd cpu 1") -
 
 
 def test_an_estimate_is_corrected_by_the_median_of_runs_of_its_kind() -> None:
-    assert experience("own pgd cpu 1").ratio == 1
+    assert experience("own pgd cpu 1", 1).ratio == 1
     remember(took(10, 10, 5))
     remember(took(10, 5, 20))
     remember(took(10, 5, 4))
     remember(took(10, 10, 90, "own dag cpu 1"))
-    known = experience("own pgd cpu 1")
+    known = experience("own pgd cpu 1", 1)
     assert known.ratio == 0.5
     assert known.shares == (2, 0.25, 1.25)
+
+
+def test_a_short_try_says_nothing_of_a_long_run() -> None:
+    """Twelve small images with two workers: a hundredth of a second of gradients, twelve of beginning and ending."""
+    for _ in range(5):
+        remember(took(0.01, 0.01, 12))
+    known = experience("own pgd cpu 1", 3.0)
+    assert (known.ratio, known.shares) == (1, ())
+    assert experience("own pgd cpu 1", 0.02).ratio == 1200
+    remember(took(2, 2, 5))
+    known = experience("own pgd cpu 1", 3.0)
+    assert (known.ratio, known.shares) == (2.5, (0.4,))
 
 
 def test_the_history_stays_short_and_what_is_torn_in_it_is_left_out(
@@ -69,22 +81,22 @@ def test_the_history_stays_short_and_what_is_torn_in_it_is_left_out(
     for seconds in range(1, 12):
         remember(took(1, 1, seconds))
     assert 4 <= len(own_history.read_text().splitlines()) <= 8
-    assert experience("own pgd cpu 1").shares[-1] == 1 / 11
+    assert experience("own pgd cpu 1", 1).shares[-1] == 1 / 11
     with own_history.open("a") as file:
         file.write('{"kind": "own pgd cpu 1", "raw": 1')
-    assert experience("own pgd cpu 1").shares[-1] == 1 / 11
+    assert experience("own pgd cpu 1", 1).shares[-1] == 1 / 11
 
 
 def test_a_home_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FOOLSCAPE_CACHE", str(tmp_path / "file" / "below"))
     remember(took(1, 1, 1))
-    assert experience("own pgd cpu 1").ratio == 1
+    assert experience("own pgd cpu 1", 1).ratio == 1
 
 
 def test_an_estimate_in_words() -> None:
     assert of_estimate(Foreseen(seconds=1500, memory=3_100_000_000)) == (
-        "about 25 min, 3.1 GB, at most; no run of this kind has finished here yet"
+        "about 25 min, 3.1 GB, at most; no run of this kind and length has finished here yet"
     )
     assert of_estimate(Foreseen(seconds=30, runs=5, low=0.8, high=1.41)) == (
         "about 30 s; the last 5 estimates here were 0.8 to 1.4 of what it took"
@@ -170,7 +182,7 @@ def test_dry_run_shows_the_estimate_and_writes_nothing(config: RunConfig, own_hi
     def lines(sections: Any) -> dict[str, str]:
         return {name: text for section in sections for name, text in section.lines}
 
-    assert "no run of this kind has finished here yet" in lines(preview_run(config, {}))["estimate"]
+    assert "no run of this kind and length has finished here yet" in lines(preview_run(config, {}))["estimate"]
     assert not own_history.exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 from foolscape.errors import RunError
 from foolscape.records.run import RunRecord
 from foolscape.run.directory.begun import as_json
-from foolscape.run.directory.lock import held, is_empty, locked, release, reserve
+from foolscape.run.directory.lock import held, is_empty, locked, release, reserve, reserved
 from foolscape.run.directory.place import PlannedRun, model_name, models_name, name_of, placed
 from foolscape.run.directory.store import open_run
 
@@ -201,3 +201,14 @@ def test_names_are_safe_and_short() -> None:
     three = [f"bundled:m{i}" for i in range(3)]
     assert models_name(three) == "m0-m1-m2"
     assert models_name([*three, "bundled:m3", "bundled:m4"]) == "m0-m1-and-3-more"
+
+
+def test_a_folder_of_something_else_keeps_no_lock(tmp_path: Path) -> None:
+    """One of photographs, say, in which the lock's file would be noted as no image ever after."""
+    (tmp_path / "photo.png").write_bytes(b"")
+    refused = pytest.raises(RunError, match="expected an empty directory or a run")
+    with reserved(tmp_path), refused, open_run(tmp_path, run_record(), ["clean"]):
+        pass
+    with locked(tmp_path):
+        assert (tmp_path / ".lock").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]

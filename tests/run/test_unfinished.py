@@ -109,6 +109,24 @@ def test_a_signal_ends_a_run_as_ctrl_c_does(
     assert {signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)} == {signal.SIG_DFL}
 
 
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize(
+    ("sent", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, INTERRUPTED, "interrupted")]
+)
+def test_a_signal_before_anything_is_begun_is_told_and_has_its_code(
+    sent: int, code: int, word: str, tmp_path: Path, quick: Command, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    def reserved(directory: Path) -> None:
+        os.kill(os.getpid(), sent)
+        raise AssertionError("the signal came to nothing")
+
+    monkeypatch.setattr("foolscape.run.directory.lock.reserved", reserved)
+    assert foolscape(*quick, "--out", "out") == code
+    assert capfd.readouterr().err.strip() == word
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -113,7 +113,8 @@ def sweep(
     whole = seconds_of(None if held is None else str(held), "budget")
     means = Means(keep=keep_of(given.pop("keep", None)), resources=resources_of(given), budget=whole)
     listener = silent(say).within(seconds_of(time_budget, "time_budget"))
-    command = [f"{CALL}sweep({json.dumps(str(grid) if not isinstance(grid, Mapping) else 'grid')}, out={directory})"]
+    named = "grid" if isinstance(grid, Mapping) else json.dumps(str(grid))
+    command = [f"{CALL}sweep({named}, out={json.dumps(str(directory))})"]
     cells = cells_of(lists_of(given))
     with at_work_in(directory, listener.say) as folder:
         with suppress(OutOfTimeError):

@@ -17,7 +17,7 @@ from foolscape.carriers import shown_as
 from foolscape.cli.console import BELOW, DISTRUST, DONE, OUT_OF_TIME, SOME_FAILED, out_console, tell
 from foolscape.cli.manners import JobOutcome, Manners, below, check_floors, fails
 from foolscape.cli.outlet import STDOUT
-from foolscape.cli.signals import INTERRUPTED, code_of, signals_end_it
+from foolscape.cli.signals import code_of, signals_end_it, word_of
 from foolscape.cli.watching import observed
 from foolscape.errors import FoolscapeError, OutOfTimeError, RunError, SettingError
 from foolscape.in_place import found_at
@@ -76,7 +76,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
     from foolscape.run.elsewhere.door import workplace
 
     aside = redirect_stdout(sys.stderr) if manners.json else nullcontext()
-    with aside, signals_end_it(), strictly(manners.strict), workplace(out) as made:
+    with aside, signals_end_it(), _interruptions_told(), strictly(manners.strict), workplace(out) as made:
         job = settle()
         if manners.floors:
             check_floors(manners.floors, job.keys())
@@ -171,6 +171,16 @@ def _place(job: Job, made: Workplace | None, manners: Manners) -> Iterator[Path]
 
 
 @contextmanager
+def _interruptions_told() -> Iterator[None]:
+    """A signal is told, by its exit code, also before there is a place to write to, and when all is written."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        tell(word_of(error))
+        raise typer.Exit(code_of(error)) from None
+
+
+@contextmanager
 def _page_if_it_ends_early(place: Path) -> Iterator[None]:
     """What is there has a page, marked as unfinished, after signals and errors; a signal is told, by its exit code."""
     try:
@@ -182,10 +192,9 @@ def _page_if_it_ends_early(place: Path) -> Iterator[None]:
     except RunError:  # somebody else's directory, or one that cannot be written
         raise
     except KeyboardInterrupt as error:
-        code = code_of(error)
-        tell(f"{'interrupted' if code == INTERRUPTED else 'terminated'}; the same command again resumes it")
+        tell(f"{word_of(error)}; the same command again resumes it")
         _leave_page(place)
-        raise typer.Exit(code) from None
+        raise typer.Exit(code_of(error)) from None
     except Exception:
         _leave_page(place)
         raise

@@ -29,6 +29,11 @@ def code_of(error: KeyboardInterrupt) -> int:
     return 128 + error.number if isinstance(error, Terminated) else INTERRUPTED
 
 
+def word_of(error: KeyboardInterrupt) -> str:
+    """What became of a command that this ended."""
+    return "terminated" if isinstance(error, Terminated) else "interrupted"
+
+
 @contextmanager
 def signals_end_it() -> Iterator[None]:
     """Within it the signals raise `Terminated`; one that is ignored, as under nohup, stays so."""

@@ -17,7 +17,7 @@ from foolscape.errors import RunError
 from foolscape.in_place import found_at
 from foolscape.records.partial import PartialRecord
 from foolscape.records.parts import parts_in
-from foolscape.records.places import PARTIAL, ROWS, RUN, SLICES, SUMMARY
+from foolscape.records.places import PARTIAL, ROWS, RUN, SHARDS, SLICES, SUMMARY
 from foolscape.records.results import S
 from foolscape.records.run import AnyRecord, RunRecord, record_in
 from foolscape.records.scan import read_rows, whole_rows
@@ -165,8 +165,10 @@ def read_json(path: Path) -> Object:
 
 
 def _there(directory: Path) -> str:
-    """What there is instead of a file in a directory."""
+    """What there is instead of a file in a directory, with the way on where it holds the parts of a run."""
     found = found_at(directory)
+    if (directory / SHARDS).is_dir():
+        return f"the parts of one, in {SHARDS}; `foolscape merge {shlex.quote(str(directory))}` makes the whole"
     return "none" if found == "a folder" else found
 
 

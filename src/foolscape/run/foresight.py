@@ -118,7 +118,7 @@ def estimate_of(
             return None
         raise
     kind = _kind_of(entries, what, image.device, workers)
-    known = experience(kind)
+    known = experience(kind, raw)
     return Estimate(kind, raw, _corrected(raw, memory, known))
 
 

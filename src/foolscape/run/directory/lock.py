@@ -48,10 +48,13 @@ def locked(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        mine = place in _OWN
         _OWN.discard(place)
         if place in _HELD:
             _RESERVED[place] = file
         else:
+            if not mine:
+                _leave(directory)
             file.close()
 
 
@@ -139,6 +142,15 @@ def release(directory: Path) -> None:
             for path in directory.iterdir():
                 path.unlink()
             directory.rmdir()
+        else:
+            _leave(directory)
+
+
+def _leave(directory: Path) -> None:
+    """Take the lock's file from a folder in which no run was begun, such as one of photographs named by mistake."""
+    with contextlib.suppress(OSError):
+        if not (directory / RUN).exists() and strangers(directory):
+            (directory / LOCK).unlink()
 
 
 def is_empty(directory: Path) -> bool:

@@ -117,7 +117,9 @@ class SampleWorker:
         expected = self._hashes.get(sample)
         if expected is not None and self._measurer.fingerprint(model, sample) != expected:
             raise RunError(
-                f"expected the image and annotation of {sample} that the driver has, got others on {self._place.node}"
+                f"expected the image and annotation of {sample} that the driver has, got others on {self._place.node}; "
+                "they were changed since the command began, or are others there: bring back those of before, and the "
+                "same command goes on, or choose another --out"
             )
 
 

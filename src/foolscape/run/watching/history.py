@@ -25,6 +25,10 @@ _COUNTED: Final = 9
 TOLD: Final = 5
 """Of these, so many say how wrong estimates are."""
 
+_SHORTER: Final = 4
+"""A run that was estimated at less than one in so many of another's seconds says nothing of that one: what it took
+went into beginning and ending, such as that of workers, which does not grow with the images."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -63,9 +67,16 @@ def folder() -> Path:
     return Path(cache_folder())
 
 
-def experience(kind: str) -> Experience:
-    """Of runs of this kind on this machine; none where nothing can be read."""
+def experience(kind: str, raw: float) -> Experience:
+    """Of runs of this kind on this machine that were not much shorter; none where nothing can be read.
+
+    Args:
+        kind: as `Outcome.kind`.
+        raw: seconds, as gradients alone say, of the run that is to be estimated.
+    """
+    shortest = raw / _SHORTER
     alike = [one for one in _outcomes() if one.kind == kind and min(one.raw, one.told, one.took) > 0]
+    alike = [one for one in alike if one.raw >= shortest]
     if not alike:
         return Experience(1.0, ())
     ratio = median(one.took / one.raw for one in alike[-_COUNTED:])

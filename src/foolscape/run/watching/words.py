@@ -68,7 +68,7 @@ def of_estimate(foreseen: Foreseen) -> str:
     memory = "" if foreseen.memory is None else f", {size(foreseen.memory)}"
     told = f"about {duration(foreseen.seconds)}{memory}"
     if foreseen.low is None or foreseen.high is None:
-        return f"{told}, at most; no run of this kind has finished here yet"
+        return f"{told}, at most; no run of this kind and length has finished here yet"
     count = f"last {foreseen.runs} estimates here were" if foreseen.runs > 1 else "last estimate here was"
     low, high = f"{foreseen.low:.2g}", f"{foreseen.high:.2g}"
     return f"{told}; the {count} {low if low == high else f'{low} to {high}'} of what it took"
