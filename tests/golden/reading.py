@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from PIL import Image
 
+from foolscape.records.places import PROGRESS, RUN
+
 _PASSING: Final = ("seconds", "schema", "notes", "conventions", "sha256", "version")
 """Parts of names of what is no figure, or differs by machine."""
 
 
 def kept(out: Path) -> dict[str, Any]:
     """Of the run in `out`: figures by name, reasons by model and id, and the hashes of the pixels of all pictures."""
-    summaries = [json.loads(p.read_text()) for p in sorted(out.glob("*.json")) if p.name != "run.json"]
+    results = (path for path in sorted(out.glob("*.json")) if path.name not in (RUN, PROGRESS))
+    summaries = [json.loads(path.read_text()) for path in results]
     figures = {name: value for summary in summaries for name, value in _numbers(summary, "")}
     trust = [summary["trust"] for summary in summaries if "trust" in summary]
     reasons = {f"{r.get('model')} {r['id']}": r["ok"] for found in trust for r in found["reasons"]}

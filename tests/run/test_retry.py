@@ -113,6 +113,8 @@ def test_a_file_of_this_machine_that_was_mended(tmp_path: Path) -> None:
 def test_it_is_told_what_to_do(words: list[object], capfd: pytest.CaptureFixture[str]) -> None:
     down("3")
     assert foolscape(*words, "--out", "out") == SOME_FAILED
+    said = " ".join(capfd.readouterr().err.split())
+    assert "1 image(s) could not be used; the report says why; --retry-failed tries them again" in said
     down()
     assert foolscape(*words, "--out", "out") == ERROR
     said = " ".join(capfd.readouterr().err.split())

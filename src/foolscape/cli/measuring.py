@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.table import Table
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from foolscape.run.elsewhere.door import Workplace
     from foolscape.run.listener import Listener
     from foolscape.run.preview import Section
+
+
+_RETRIED: Final = ("run", "transfer")
+"""Commands with `--retry-failed`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def carry_out(settle: Callable[[], Job], out: Path | None, manners: Manners) -> 
             result = _done(job, place, manners)
         if not (manners.json and manners.quiet):
             _show(place, manners)
-        code = _judge(job.outcome(result), manners)
+        code = _judge(job.command, job.outcome(result), manners)
         tell(f"report: {(out or place) / 'report.html'}")
         result_text = (place / job.planned_run.result).read_text(encoding="utf-8") if manners.json else ""
     if manners.json:
@@ -213,11 +217,12 @@ def _show(place: Path, manners: Manners) -> None:
     kind_of(place).print_tables(place, out_console, footnotes=manners.footnotes)
 
 
-def _judge(outcome: JobOutcome, manners: Manners) -> int:
-    """The highest exit code that the result deserves; what is wrong is said."""
+def _judge(command: str, outcome: JobOutcome, manners: Manners) -> int:
+    """The highest exit code that the result of a command deserves; what is wrong is said."""
     codes = [DONE]
     if outcome.failures:
-        tell(f"{outcome.failures} image(s) could not be used; the report says why", "yellow")
+        again = "; --retry-failed tries them again" if command in _RETRIED else ""
+        tell(f"{outcome.failures} image(s) could not be used; the report says why{again}", "yellow")
         codes.append(SOME_FAILED)
     if outcome.failed:
         tell(f"{outcome.failed} cell(s) could not be measured; the page says why", "yellow")
