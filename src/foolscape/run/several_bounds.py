@@ -25,6 +25,7 @@ from foolscape.run.evaluate import EvaluationSettings, Opened, evaluate_at_bound
 from foolscape.run.listener import never
 from foolscape.run.pipeline import Finisher, Reader
 from foolscape.run.tasks.base import P, R, TaskRunner
+from foolscape.run.unchanged import Unchanged
 
 _AHEAD: Final = 2
 """Batches of samples that go through all bounds together: where images end early, others take their place."""
@@ -92,7 +93,7 @@ def attacked(
     settled_ids = store.settled_ids(subject.spec) | store.settled_ids(None)
     remaining = ordered(subject, [name for name in ids if name not in settled_ids], measuring)
     ahead, waiting = _beside(subject, measuring)
-    with ExitStack() as ends, Reader(subject.read, remaining, ahead) as reader:
+    with ExitStack() as ends, Reader(Unchanged(subject, store.record).read, remaining, ahead) as reader:
         finisher = ends.enter_context(Finisher(waiting))
         if len(measuring.plans) < 2:
             plan = measuring.plans[0] if measuring.plans else None
