@@ -151,7 +151,7 @@ def test_out_in_settings():
     settings = {"out": "there", "data": "x"}
     assert out_of(None, settings) == Path("there")
     assert settings == {"data": "x"}
-    assert out_of(Path("here"), {"out": [1]}) == Path("here")
+    assert out_of("here", {"out": [1]}) == Path("here")
     assert out_of(None, {}) is None
 
 

@@ -19,6 +19,9 @@ from foolscape.metrics.sums import Pool
 from foolscape.metrics.video import DAVIS_SCORES, ClipScores, ObjectScores, davis_of, mean_over_objects
 from foolscape.metrics.youtube_vos import by_group, j_and_f, with_overall
 
+OF_DAVIS, OF_YOUTUBE_VOS = "video", "youtube-vos"
+"""The names of the measures of clips."""
+
 
 @dataclass(frozen=True)
 class Objects:
@@ -143,7 +146,7 @@ class ClipForm:
         return ClipRows(self.numbers, keep=any(score.measure == measure for score in added()))
 
 
-FORMS: Final = {"video": ClipForm(davis_of, Clips), "youtube-vos": ClipForm(j_and_f, GroupedClips)}
+FORMS: Final = {OF_DAVIS: ClipForm(davis_of, Clips), OF_YOUTUBE_VOS: ClipForm(j_and_f, GroupedClips)}
 """By the name of a measure."""
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from foolscape.metrics.boxes import Floats
-from foolscape.metrics.clip_pools import Groups, Objects, pool_of, sums_of
+from foolscape.metrics.clip_pools import OF_DAVIS, OF_YOUTUBE_VOS, Groups, Objects, pool_of, sums_of
 from foolscape.metrics.clip_table import ClipSample
 from foolscape.metrics.intervals import LEAST, convention
 from foolscape.metrics.sample import Form
@@ -63,7 +63,7 @@ _J: Final = (
 )
 
 DAVIS: Final = Measure[Objects](
-    name="video",
+    name=OF_DAVIS,
     headline="J&F",
     own=(
         Score("J&F", "J&F", "J&F: the mean of J and F.", _of_davis("J&F")),
@@ -80,8 +80,8 @@ DAVIS: Final = Measure[Objects](
             explained="decay", further=True,
         ),
     ),
-    pool=pool_of("video"),
-    sums=sums_of("video"),
+    pool=pool_of(OF_DAVIS),
+    sums=sums_of(OF_DAVIS),
     parts=_PARTS,
     notes={"per_object": _PER_OBJECT, "ci95": f"{_INTERVALS} That of a decay is as long on either side."},
     below=("ci95",),
@@ -94,7 +94,7 @@ _J_GROUPED: Final = (
 )
 
 YOUTUBE_VOS: Final = Measure[Groups](
-    name="youtube-vos",
+    name=OF_YOUTUBE_VOS,
     headline="G",
     own=(
         Score(
@@ -109,8 +109,8 @@ YOUTUBE_VOS: Final = Measure[Groups](
         Score("J_unseen", "J unseen", _J_GROUPED, _of_youtube("J_unseen"), explained="J"),
         Score("F_unseen", "F unseen", _F, _of_youtube("F_unseen"), explained="F"),
     ),
-    pool=pool_of("youtube-vos"),
-    sums=sums_of("youtube-vos"),
+    pool=pool_of(OF_YOUTUBE_VOS),
+    sums=sums_of(OF_YOUTUBE_VOS),
     parts=_PARTS,
     notes={
         "seen": "Seen categories are those that the data set's training part has.",

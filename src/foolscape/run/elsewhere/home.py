@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from foolscape.disk import in_words, remove_file, write_file
 from foolscape.errors import RunError, SettingError
-from foolscape.paths import path_of, real
+from foolscape.paths import real
 from foolscape.records.places import SHARDS
 from foolscape.run.directory.lock import release, reserve
 from foolscape.stores.cache import cache_folder
-from foolscape.stores.path import StorePath
+from foolscape.stores.path import StorePath, place_of
 
 _FOLDER: Final = "runs"
 _STATE: Final = "carried.json"
@@ -80,7 +80,7 @@ def homes_here() -> list[Home]:
     found = []
     for folder in sorted(_homes().glob("*/")):
         with suppress(SettingError):
-            path = path_of(str(_state_in(folder).get("address", "")))
+            path = place_of(str(_state_in(folder).get("address", "")))
             if isinstance(path, StorePath) and home_of(path).folder == folder:
                 found.append(Home(path, folder))
     return found
