@@ -51,8 +51,9 @@ def test_numbers_too_small_for_full_precision_cost_nothing() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted where glibc may be")
 def test_memory_that_an_iteration_frees_is_there_for_the_next() -> None:
     # By its defaults glibc gives back everything every time (327,000 faults) or, where something small lies above the
-    # blocks, about one block of the sixteen (17,000); which of them is chance.
-    few = 4096
+    # blocks, about one block of the sixteen (17,000); which of them is chance. A process made ready
+    # has from 0 to 5,120, by chance, too (18 tries, AMD EPYC).
+    few = 8192
     if _faults("", rounds=1) < 2 * few:
         pytest.skip("this C library keeps freed memory by itself")
     # The second round finds the heap as it stays, whatever was imported before.
