@@ -118,7 +118,12 @@ def test_a_part_takes_the_threads_of_those_beside_it(tmp_path: Path, settings: d
 def test_a_part_that_is_damaged_is_left_to_the_merge(tmp_path: Path, settings: dict[str, Any]) -> None:
     place = part(settings, tmp_path / "out", 1)
     (place / "run.json").write_text("{")
-    part(settings, tmp_path / "out", 2)
+    other = part(settings, tmp_path / "out", 2)
+    told = json.loads((other / "shard.json").read_text())
+    assert (told["shard"], told["samples"], told["failures"]) == ("2/2", 2, [])
+    assert len({json.loads(line)["id"] for line in (other / "rows.jsonl").read_text().splitlines()}) == 2
+    with pytest.raises(RunError, match=r"1-of-2/run\.json"):
+        merge([place, other], tmp_path / "whole")
 
 
 def test_a_whole_is_not_merged_into_one_of_its_parts(tmp_path: Path, settings: dict[str, Any]) -> None:
