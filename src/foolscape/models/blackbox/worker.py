@@ -125,11 +125,12 @@ def imported(place: str) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     known = f"foolscape_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(known, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise ImportError(f"no module at {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[known] = module
-    spec.loader.exec_module(module)
+    # Not by its loader, which may run what Python has kept of an earlier source of the same second and size.
+    exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
     return module
 
 
